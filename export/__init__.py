@@ -1,0 +1,1 @@
+"""Run folder to bundle: ONNX, int8, parity, self-test, model card."""

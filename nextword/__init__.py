@@ -1,0 +1,1 @@
+"""Nextword: text in, the next words out."""

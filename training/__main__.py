@@ -1,0 +1,47 @@
+"""``python -m training CONFIG.toml``: text in, a run folder out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nextword.errors import ConfigError, NextwordError
+from training.config import check, read_config
+from training.predictors import KINDS
+from training.progress import console
+from training.run import Run
+from training.text import prepare
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The training config, a TOML file.")],
+    runs: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs"),
+) -> None:
+    """Train a predictor on text. Stopped and started again, it goes on where it was."""
+    settings = read_config(config)
+    kind = KINDS.get(settings.predictor["kind"])
+    if kind is None:
+        wrong, known = settings.predictor["kind"], ", ".join(KINDS)
+        raise ConfigError(f"{config}: predictor.kind: {wrong!r} is none of {known}")
+    table = {key: value for key, value in settings.predictor.items() if key != "kind"}
+    predictor_config = check(kind.Config, table, f"{config}: predictor")
+    text = prepare(settings.text, runs / ".text")
+    run = Run.start(runs / settings.name, settings)
+    run.adopt(text)
+    kind.train(predictor_config, text, run)
+    console.print(
+        f"{run.path} is ready; make a bundle of it with: python -m export {run.path} models/NAME"
+    )
+
+
+def main() -> None:
+    """Run the command; an error raised on purpose is one line, not a traceback."""
+    try:
+        typer.run(train)
+    except NextwordError as error:
+        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
