@@ -54,7 +54,11 @@ def change_manifest(path: Path, **changes: object) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "key"),
-    [({"colour": "red"}, "colour"), ({"format_version": 2}, "format_version"), ({"name": "A b"}, "name")],
+    [
+        ({"colour": "red"}, "colour"),
+        ({"format_version": 2}, "format_version"),
+        ({"name": "A b"}, "name"),
+    ],
 )
 def test_wrong_manifest_names_its_key(copy: Path, changes: dict[str, object], key: str) -> None:
     change_manifest(copy, **changes)

@@ -41,7 +41,7 @@ def test_truecase(lexicon: Lexicon, typed: str, cased: str) -> None:
 
 
 def test_truecase_is_stable(lexicon: Lexicon) -> None:
-    cased = lexicon.truecase("The Apple that John ate at NASA . Hello I".split())
+    cased = lexicon.truecase(["The", "Apple", "John", "ate", "at", "NASA", ".", "Hello", "I"])
     assert lexicon.truecase(cased) == cased
 
 

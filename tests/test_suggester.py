@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.errors import InputError
@@ -82,7 +82,7 @@ def test_hostile_text_gets_an_answer(suggester: Suggester, text: str) -> None:
     assert len(answer.suggestions) <= 3
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(text=st.text(max_size=60), count=st.integers(1, 5))
 def test_any_text_gets_distinct_fitting_words(suggester: Suggester, text: str, count: int) -> None:
     answer = suggester.suggest(text, count)
@@ -96,4 +96,5 @@ def test_any_text_gets_distinct_fitting_words(suggester: Suggester, text: str, c
 def test_long_text_costs_no_more_than_its_end(suggester: Suggester) -> None:
     """What lies further back than the predictor looks can't change the answer."""
     end = "so we talked about it and then I " * 200
-    assert suggester.suggest("a" * 40_000 + " " + end) == suggester.suggest("b" * 40_000 + " " + end)
+    one, other = (letter * 40_000 + " " + end for letter in "ab")
+    assert suggester.suggest(one) == suggester.suggest(other)

@@ -15,6 +15,7 @@ import zstandard
 
 from export.bundle import make_bundle
 from nextword.errors import ConfigError, CorpusError, RunError
+from tests.conftest import CHATS, train, write_config
 from training import loop
 from training.config import check, read_config
 from training.corpus import is_held_out, read_documents
@@ -24,7 +25,6 @@ from training.predictors.neural import MODEL_FILE, NeuralConfig
 from training.run import Run
 from training.softmax import cross_entropy, sampled_cross_entropy
 from training.text import Pieces, PreparedText, prepare
-from tests.conftest import CHATS, train, write_config
 
 
 def write(path: Path, text: str) -> Path:
@@ -35,11 +35,13 @@ def write(path: Path, text: str) -> Path:
 # Corpus
 
 
-@pytest.mark.parametrize("suffix", ["", ".xz", ".gz", ".zst"])
+PACK = {"": bytes, ".xz": lzma.compress, ".gz": gzip.compress, ".zst": zstandard.compress}
+
+
+@pytest.mark.parametrize("suffix", PACK)
 def test_packed_files_read_like_plain_ones(tmp_path: Path, suffix: str) -> None:
-    pack = {"": bytes, ".xz": lzma.compress, ".gz": gzip.compress, ".zst": zstandard.compress}[suffix]
     path = tmp_path / f"text.txt{suffix}"
-    path.write_bytes(pack("a b\nc\n\n\nd é\n".encode()))
+    path.write_bytes(PACK[suffix]("a b\nc\n\n\nd é\n".encode()))
     assert list(read_documents(path, 16)) == [["a b", "c"], ["d é"]]
 
 
@@ -53,7 +55,8 @@ def test_without_blank_lines_every_line_stands_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [("a.xz", b"not xz"), ("a.gz", b"not gz"), ("a.zst", b"no"), ("a.txt", b"\xff\xfe")]
+    ("name", "data"),
+    [("a.xz", b"not xz"), ("a.gz", b"not gz"), ("a.zst", b"no"), ("a.txt", b"\xff\xfe")],
 )
 def test_damaged_file_is_named(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
@@ -124,7 +127,9 @@ class Killed(Exception):
     pass
 
 
-def test_resumed_run_ends_as_an_unbroken_one(workshop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_run_ends_as_an_unbroken_one(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, whole = train(workshop, "transformer", "whole")
     take_step = loop.Trainer.take_step
 
@@ -149,7 +154,7 @@ def test_resumed_run_ends_as_an_unbroken_one(workshop: Path, monkeypatch: pytest
 
 
 def test_damaged_checkpoint_is_named(workshop: Path, tmp_path: Path) -> None:
-    predictor, run = train(workshop, "transformer", "damaged")
+    _, run = train(workshop, "transformer", "damaged")
     run.file(MODEL_FILE).unlink()
     run.file(loop.CHECKPOINT_FILE).write_bytes(b"no checkpoint")
     with pytest.raises(RunError, match=loop.CHECKPOINT_FILE):
@@ -243,7 +248,10 @@ WRONG_CONFIGS = {
         f'name = "x"\n[text]\nsources = [{{ name = "a", files = ["nothing.txt"] }}]\n{MARKOV}',
         "nothing.txt: no such file",
     ),
-    "unknown key": (f'name = "x"\ncolour = 1\n[text]\n{CHATS_SOURCE}\n{MARKOV}', "colour: there is no such key"),
+    "unknown key": (
+        f'name = "x"\ncolour = 1\n[text]\n{CHATS_SOURCE}\n{MARKOV}',
+        "colour: there is no such key",
+    ),
     "unknown deep key": (
         f'name = "x"\n[text]\n{CHATS_SOURCE}\ntokenizer = {{ size = 3 }}\n{MARKOV}',
         "text.tokenizer.size: there is no such key",

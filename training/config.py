@@ -32,6 +32,8 @@ class TokenizerConfig(_Table):
     """The vocabulary of pieces: trained on the words of the text, or taken from elsewhere."""
 
     vocabulary_size: int = Field(default=8000, ge=64, le=65_000)
+    words: PositiveInt = 50_000
+    """So many of the commonest words are what the pieces are chosen by; more take longer."""
     character_coverage: float = Field(default=0.9999, gt=0.9, le=1.0)
     reuse: str | None = None
     """A run or bundle folder whose tokenizer and lexicon are taken as they are."""

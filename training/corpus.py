@@ -76,18 +76,28 @@ def is_held_out(document: list[str], share: float) -> bool:
     return int.from_bytes(digest) < share * 2**64
 
 
-def batches(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:
-    """Group documents so that each batch is worth sending to another process."""
-    batch: list[list[str]] = []
+@dataclass(frozen=True)
+class Batch:
+    """Documents of one source, enough of them to be worth sending to another process."""
+
+    source: int
+    documents: list[list[str]]
+
+
+def batches(documents: Iterable[tuple[int, list[str]]]) -> Iterator[Batch]:
+    """Group documents, given with the place of their source in the config."""
+    group: list[list[str]] = []
     lines = 0
-    for document in documents:
-        batch.append(document)
+    current = 0
+    for source, document in documents:
+        if group and (source != current or lines >= BATCH_LINES):
+            yield Batch(current, group)
+            group, lines = [], 0
+        current = source
+        group.append(document)
         lines += len(document)
-        if lines >= BATCH_LINES:
-            yield batch
-            batch, lines = [], 0
-    if batch:
-        yield batch
+    if group:
+        yield Batch(current, group)
 
 
 def worker_pool(initializer: Callable[..., None] | None = None, *args: Any) -> ProcessPoolExecutor:
@@ -95,13 +105,23 @@ def worker_pool(initializer: Callable[..., None] | None = None, *args: Any) -> P
     return ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=initializer, initargs=args)
 
 
-def split_batch(batch: list[list[str]]) -> tuple[list[list[str]], WordCounts]:
-    """Cut documents into words: each line as words joined by spaces, and their counts."""
+@dataclass(frozen=True)
+class SplitBatch:
+    """Documents cut into words: lines of words joined by spaces; which are held out; counts."""
+
+    source: int
+    documents: list[list[str]]
+    held_out: list[bool]
+    counts: WordCounts
+
+
+def split_batch(batch: Batch, validation: float) -> SplitBatch:
+    """Cut a batch's documents into words; ``validation`` is the share to hold out."""
     documents = []
     words_everywhere: list[str] = []
     words_at_start: list[str] = []
     shouted: list[str] = []
-    for document in batch:
+    for document in batch.documents:
         lines = []
         for line in _normalizer().normalize([encodable(line) for line in document]):
             words = split_words(line)
@@ -120,7 +140,8 @@ def split_batch(batch: list[list[str]]) -> tuple[list[list[str]], WordCounts]:
     counts.inside.subtract(counts.starting)
     # What an all-capitals line holds counts, but says nothing about a word's case.
     counts.starting.update(word.lower() for word in shouted)
-    return documents, counts
+    held_out = [is_held_out(document, validation) for document in batch.documents]
+    return SplitBatch(batch.source, documents, held_out, counts)
 
 
 _cached_normalizer: sentencepiece.SentencePieceNormalizer | None = None

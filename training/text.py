@@ -1,9 +1,11 @@
 """Prepared text: the corpus as piece ids, made once and shared by every run that asks for it."""
 
+import functools
 import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,10 +19,10 @@ from nextword.lexicon import Lexicon
 from nextword.tokenizer import Tokenizer
 from training.config import TextConfig
 from training.corpus import (
+    Batch,
     WordCounts,
     batches,
     find_files,
-    is_held_out,
     read_documents,
     split_batch,
     worker_pool,
@@ -139,18 +141,27 @@ def _key(config: TextConfig, files: list[tuple[int, Path]]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class _Document:
+    """A document cut into words: its source, its lines of words, whether it is held out."""
+
+    source: int
+    lines: list[str]
+    held_out: bool
+
+
 def _prepare_into(folder: Path, config: TextConfig, files: list[tuple[int, Path]]) -> None:
     documents, counts = _split(config, files)
     if not documents:
         names = ", ".join(str(path) for _, path in files[:3])
         raise CorpusError(f"{names}: no text in there; give files with a line per utterance")
     _make_tokenizer(folder, config, counts)
-    words = np.zeros(len(config.sources), dtype=np.int64)
-    for source, lines, _ in documents:
-        words[source] += sum(line.count(" ") + 1 for line in lines)
-    (folder / WORDS).write_text(json.dumps(words.tolist()))
+    words = [0] * len(config.sources)
+    for document in documents:
+        words[document.source] += sum(line.count(" ") + 1 for line in document.lines)
+    (folder / WORDS).write_text(json.dumps(words))
     for name, held_out in (("train", False), ("validation", True)):
-        chosen = [(source, lines) for source, lines, held in documents if held is held_out]
+        chosen = [document for document in documents if document.held_out is held_out]
         if not chosen:
             raise CorpusError(
                 f"text.validation: {config.validation} of {len(documents)} documents leaves none "
@@ -159,23 +170,26 @@ def _prepare_into(folder: Path, config: TextConfig, files: list[tuple[int, Path]
         _encode(folder, chosen).save(folder, name)
 
 
-def _split(
-    config: TextConfig, files: list[tuple[int, Path]]
-) -> tuple[list[tuple[int, list[str], bool]], WordCounts]:
-    """Return every document as (source, lines of words, held out), and the counts of words."""
-    documents: list[tuple[int, list[str], bool]] = []
+def _split(config: TextConfig, files: list[tuple[int, Path]]) -> tuple[list[_Document], WordCounts]:
+    """Return every document that has words, and the counts of words."""
+    documents: list[_Document] = []
     counts = WordCounts()
-    with worker_pool() as pool, progress("Reading text", len(files)) as bar:
-        for source, path in files:
-            pending = list(batches(read_documents(path, config.document_lines)))
-            for batch, (split, more) in zip(pending, pool.map(split_batch, pending), strict=True):
-                counts.add(more)
-                documents += [
-                    (source, lines, is_held_out(document, config.validation))
-                    for document, lines in zip(batch, split, strict=True)
-                    if lines
-                ]
-            bar.advance(note=path.name)
+    with progress("Reading text", len(files)) as bar, worker_pool() as pool:
+
+        def read() -> Iterator[tuple[int, list[str]]]:
+            for source, path in files:
+                for document in read_documents(path, config.document_lines):
+                    yield source, document
+                bar.advance(note=path.name)
+
+        cut = functools.partial(split_batch, validation=config.validation)
+        for split in pool.map(cut, batches(read())):
+            counts.add(split.counts)
+            documents += [
+                _Document(split.source, lines, held_out)
+                for lines, held_out in zip(split.documents, split.held_out, strict=True)
+                if lines
+            ]
     return documents, counts
 
 
@@ -204,11 +218,11 @@ def _load_tokenizer(folder: Path) -> None:
     _tokenizer = Tokenizer(folder / TOKENIZER, Lexicon.read(folder / LEXICON))
 
 
-def _encode_batch(documents: list[list[str]]) -> list[NDArray[np.uint16]]:
+def _encode_batch(batch: Batch) -> list[NDArray[np.uint16]]:
     assert _tokenizer is not None
     special = _tokenizer.special_ids
     encoded = []
-    for lines in documents:
+    for lines in batch.documents:
         ids = [special.begin]
         cased = [_tokenizer.cased(line.split(" ")) for line in lines]
         for pieces in _tokenizer.encode_messages(cased):
@@ -218,20 +232,20 @@ def _encode_batch(documents: list[list[str]]) -> list[NDArray[np.uint16]]:
     return encoded
 
 
-def _encode(folder: Path, documents: list[tuple[int, list[str]]]) -> Pieces:
+def _encode(folder: Path, documents: list[_Document]) -> Pieces:
     """Return documents of words as pieces."""
     encoded: list[NDArray[np.uint16]] = []
-    pending = list(batches(lines for _, lines in documents))
     with (
+        progress("Cutting into pieces", len(documents)) as bar,
         worker_pool(_load_tokenizer, folder) as pool,
-        progress("Cutting into pieces", len(pending)) as bar,
     ):
+        pending = batches((document.source, document.lines) for document in documents)
         for batch in pool.map(_encode_batch, pending):
             encoded += batch
-            bar.advance()
+            bar.advance(len(batch))
     lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
     return Pieces(
         np.concatenate(encoded),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        np.array([source for source, _ in documents], dtype=np.uint8),
+        np.array([document.source for document in documents], dtype=np.uint8),
     )

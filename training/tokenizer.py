@@ -18,9 +18,6 @@ from nextword.tokenizer import WORD_END
 from training.config import LexiconConfig, TokenizerConfig
 from training.corpus import WordCounts
 
-MAX_WORDS = 300_000
-"""So many of the commonest words are plenty to choose pieces by."""
-
 ONE_FORM = 0.75
 """A word that is written one way at least this often has only that form."""
 
@@ -83,7 +80,7 @@ def train_tokenizer(words: Counter[str], config: TokenizerConfig, path: Path) ->
         table, rules = Path(folder) / "words.tsv", Path(folder) / "rules.tsv"
         table.write_text(
             "".join(
-                f"{word}\t{count}\n" for word, count in words.most_common(MAX_WORDS) if count > 0
+                f"{word}\t{count}\n" for word, count in words.most_common(config.words) if count > 0
             ),
             encoding="utf-8",
         )

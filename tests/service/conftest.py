@@ -18,7 +18,7 @@ def served() -> Iterator[tuple[str, FakeSuggester]]:
     first = FakeSuggester("first")
     settings = Settings(default="first", models={"first": Path("a"), "second": Path("b")})
     app = create_app(settings, {"second": FakeSuggester("second"), "first": first})
-    server = uvicorn.Server(uvicorn.Config(app, http="httptools", lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, ws="none", lifespan="off", log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
