@@ -10,6 +10,7 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,9 @@ MAX_FORMS = 3
 BATCH = 8
 """So many beginnings are looked behind at once: one run of eight costs less than three of one."""
 
-Path = tuple[int, ...]
+PiecePath = tuple[int, ...]
 Rows = NDArray[np.int64]
-Expand = Callable[[Sequence[Path]], Sequence[NDArray[np.float32]]]
+Expand = Callable[[Sequence[PiecePath]], Sequence[NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class WordIndex:
         self.folded = [folded for folded, _, _ in entries]
         self.length = np.array([len(pieces) for _, _, pieces in entries], dtype=np.int64)
         self.pieces = np.full((len(entries), max(self.length, default=1)), -1, dtype=np.int32)
-        for row, (_, _, pieces) in enumerate(entries):
-            self.pieces[row, : len(pieces)] = pieces
+        places = np.arange(self.pieces.shape[1]) < self.length[:, None]
+        self.pieces[places] = list(chain.from_iterable(pieces for _, _, pieces in entries))
         self.first = np.ascontiguousarray(self.pieces[:, 0])
         self.whole = np.flatnonzero(self.length == 1)
         self.parted = np.flatnonzero(self.length > 1)
@@ -159,14 +160,14 @@ class _Frontier:
 
     def __init__(self, index: WordIndex) -> None:
         self._index = index
-        self._heap: list[tuple[float, Path, Rows]] = []
+        self._heap: list[tuple[float, PiecePath, Rows]] = []
 
-    def pop(self, bar: float) -> list[tuple[float, Path, Rows]]:
+    def pop(self, bar: float) -> list[tuple[float, PiecePath, Rows]]:
         """Take off the likeliest beginnings above ``bar``: at most BATCH, all of one length.
 
         Each comes as its log-probability, its pieces and its words.
         """
-        batch: list[tuple[float, Path, Rows]] = []
+        batch: list[tuple[float, PiecePath, Rows]] = []
         others = []
         while self._heap and -self._heap[0][0] > bar and len(batch) < BATCH:
             negative, path, rows = heapq.heappop(self._heap)
@@ -179,7 +180,7 @@ class _Frontier:
         return batch
 
     def push(
-        self, path: Path, beginnings: _Groups, log_probs: NDArray[np.float64], bar: float
+        self, path: PiecePath, beginnings: _Groups, log_probs: NDArray[np.float64], bar: float
     ) -> float:
         """Put ``path`` with each of ``beginnings`` on the frontier; return the mass of them all.
 

@@ -1,0 +1,1 @@
+"""Measurements of Nextword that anyone can make again: ``python -m benchmarks --help``."""
