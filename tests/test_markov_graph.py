@@ -19,7 +19,7 @@ from training.config import TrainingConfig
 from training.ngrams import BEGIN, END
 from training.predictors.markov import NGRAMS, Markov, MarkovConfig
 from training.run import Run
-from training.text import PreparedText
+from training.text import Pieces, PreparedText
 
 PRUNES = [(0,), (0, 0), (0, 0, 0), (0, 0, 1, 1), (0, 0, 0, 0, 0, 0)]
 VOCABULARY = len(small_text()[1])
@@ -208,6 +208,6 @@ def test_wrong_thresholds_are_refused(prune: tuple[int, ...], message: str) -> N
 def prepared() -> PreparedText:
     """Return the small text as if it had been prepared."""
     sentences, _ = small_text()
-    pieces = SimpleNamespace(ids=sentences)
+    pieces = Pieces(sentences, np.array([0, len(sentences)]), np.array([0], dtype=np.uint8))
     tokenizer = SimpleNamespace(vocabulary_size=VOCABULARY)
     return cast(PreparedText, SimpleNamespace(train=pieces, validation=pieces, tokenizer=tokenizer))

@@ -72,7 +72,7 @@ class Run:
         """Keep what export needs of the text: tokenizer, lexicon, counts, held-out pieces."""
         for name in (TOKENIZER, LEXICON, WORDS):
             shutil.copyfile(text.folder / name, self.file(name))
-        np.save(self.file(SAMPLE), text.validation.ids[:SAMPLE_PIECES])
+        np.save(self.file(SAMPLE), text.validation.sample(SAMPLE_PIECES))
 
     def sample(self) -> NDArray[np.uint16]:
         """Return the held-out pieces that the run keeps. Raises RunError where it has none."""

@@ -66,6 +66,10 @@ class Pieces:
         origin = np.repeat(self.documents[:-1][order] - (ends - lengths), lengths)
         return self.ids[origin + np.arange(len(origin))]
 
+    def sample(self, size: int) -> NDArray[np.uint16]:
+        """Return some ``size`` ids of documents of all sources, the same each time."""
+        return self.epoch(0, np.ones(int(self.sources.max()) + 1))[:size]
+
     def save(self, folder: Path, name: str) -> None:
         """Write the three arrays."""
         for field in ("ids", "documents", "sources"):

@@ -91,7 +91,7 @@ class Markov(Predictor):
                 report,
             )
         predictor = cls(model)
-        figures = predictor.validate(text.validation)
+        figures = predictor.validate(text.validation.sample(_VALIDATION_PIECES))
         run.log("validation", **figures)
         run.record(**figures)
         model.save(run.file(NGRAMS))
@@ -108,9 +108,9 @@ class Markov(Predictor):
             [[BEGIN if piece == END else piece for piece in context] for context in contexts]
         )
 
-    def validate(self, pieces: Pieces) -> dict[str, float]:
-        """Return perplexity per piece and the share among the first three, early in a text."""
-        sentences = split_sentences(pieces.ids[:_VALIDATION_PIECES])
+    def validate(self, ids: NDArray[np.uint16]) -> dict[str, float]:
+        """Return perplexity per piece and the share among the first three, over documents' ids."""
+        sentences = split_sentences(ids)
         events = np.flatnonzero(sentences != BEGIN)
         memory = len(self.model.orders) - 1
         loss, hits = 0.0, 0
