@@ -4,14 +4,13 @@ Each prints a table and leaves a record in ``benchmarks/results/``. Commands
 import what they need when they run, so that measuring the service takes no torch.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmarks.text import DEV
-from nextword.errors import NextwordError
+from nextword import command
 
 app = typer.Typer(
     help="Measure Nextword, and keep what was measured.",
@@ -35,12 +34,8 @@ TrainingFile = Annotated[Path, typer.Option("--config", help="A training config.
 
 
 def main() -> None:
-    """Run a command; an error raised on purpose is one line, not a traceback."""
-    try:
-        app()
-    except NextwordError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    """Run a command."""
+    command.run(app, "benchmarks")
 
 
 @app.command()

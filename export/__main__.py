@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from export.bundle import make_bundle
-from nextword.errors import NextwordError
+from nextword import command
 from training.progress import console
 from training.run import Run
 
@@ -29,12 +29,8 @@ def export(
 
 
 def main() -> None:
-    """Run the command; an error raised on purpose is one line, not a traceback."""
-    try:
-        typer.run(export)
-    except NextwordError as error:
-        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+    """Run the command."""
+    command.run(lambda: typer.run(export), "export")
 
 
 if __name__ == "__main__":

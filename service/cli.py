@@ -1,7 +1,6 @@
 """The command line: ``nextword suggest``, ``nextword models``, ``nextword serve``."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nextword import command
 from nextword.bundle import MANIFEST, Bundle
-from nextword.errors import ConfigError, NextwordError
+from nextword.errors import ConfigError
 from nextword.suggester import Suggester
 from service.settings import load_settings
 
@@ -30,12 +30,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Run a command; what it refuses is one line on standard error."""
-    try:
-        app()
-    except NextwordError as error:
-        print(f"nextword: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    """Run a command."""
+    command.run(app, "nextword")
 
 
 @app.command()

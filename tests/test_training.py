@@ -342,3 +342,27 @@ def test_killed_command_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 def test_config_error_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         read_config(tmp_path / "nowhere.toml")
+
+
+def test_full_disk_is_one_clear_line_and_nothing_half_written(tmp_path: Path) -> None:
+    """Files may grow no further than this process is allowed: what a full disk looks like."""
+    config = write_config(tmp_path, "markov")
+    script = (
+        "import resource, runpy, signal, sys;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000));"
+        f"sys.argv = ['training', {str(config)!r}];"
+        "runpy.run_module('training', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "free some space" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [each.name for each in (tmp_path / "runs" / ".text").iterdir()] == []

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from nextword.errors import ConfigError, NextwordError
+from nextword import command
+from nextword.errors import ConfigError
 from training.config import check, read_config
 from training.predictors import KINDS
 from training.progress import console
@@ -35,12 +36,8 @@ def train(
 
 
 def main() -> None:
-    """Run the command; an error raised on purpose is one line, not a traceback."""
-    try:
-        typer.run(train)
-    except NextwordError as error:
-        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+    """Run the command."""
+    command.run(lambda: typer.run(train), "training")
 
 
 if __name__ == "__main__":

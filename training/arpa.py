@@ -21,13 +21,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from nextword import command
 from nextword.bundle import LEXICON, TOKENIZER
-from nextword.errors import InputError, NextwordError
+from nextword.errors import InputError
 from nextword.lexicon import Lexicon
 from nextword.tokenizer import Tokenizer
 from training.ngrams import BEGIN, NEVER, UNKNOWN, NgramModel, Order, pack
 from training.predictors.markov import NGRAMS
-from training.progress import console
 from training.run import Run
 
 _CHUNK = 1 << 16
@@ -227,12 +227,8 @@ def transfer(
 
 
 def main() -> None:
-    """Run the command; an error raised on purpose is one line, not a traceback."""
-    try:
-        typer.run(transfer)
-    except NextwordError as error:
-        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+    """Run the command."""
+    command.run(lambda: typer.run(transfer), "arpa")
 
 
 if __name__ == "__main__":
