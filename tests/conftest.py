@@ -60,9 +60,12 @@ def write_config(folder: Path, kind: str, name: str | None = None) -> Path:
     return path
 
 
-def train(folder: Path, kind: str, name: str | None = None) -> tuple[Predictor, Run]:
-    """Train a predictor on the small text as the command does."""
+def train(
+    folder: Path, kind: str, name: str | None = None, **changes: object
+) -> tuple[Predictor, Run]:
+    """Train a predictor on the small text as the command does, some of its table changed."""
     config = read_config(write_config(folder, kind, name))
+    config = config.model_copy(update={"predictor": {**config.predictor, **changes}})
     text = prepare(config.text, folder / "text")
     run = Run.start(folder / config.name, config)
     run.adopt(text)

@@ -1,6 +1,7 @@
 """The pipeline as its users run it: text preparation, the loop, the commands."""
 
 import gzip
+import json
 import lzma
 import os
 import signal
@@ -151,6 +152,21 @@ def test_resumed_run_ends_as_an_unbroken_one(
     found = torch.load(broken.file(MODEL_FILE), weights_only=True)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert broken.metrics() == whole.metrics()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"precision": "bfloat16"}, {"common_pieces": 300, "sampled_pieces": 100}, {"decay": 0}],
+    ids=["bfloat16", "sampled", "no-decay"],
+)
+def test_every_way_of_training_learns(workshop: Path, changes: dict[str, object]) -> None:
+    _, run = train(
+        workshop, "transformer", f"way-{next(iter(changes))}".replace("_", "-"), **changes
+    )
+    steps = [json.loads(line) for line in run.file("log.jsonl").read_text().splitlines()]
+    perplexities = [step["perplexity"] for step in steps if step["event"] == "step"]
+    assert len(perplexities) == 3
+    assert perplexities[-1] < perplexities[0] < 700
 
 
 def test_damaged_checkpoint_is_named(workshop: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ it had not been.
 import contextlib
 import math
 import pickle
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +72,7 @@ class Trainer:
         self.model, self.config, self.run = model, config, run
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model.to(self.device)
-        self.forward = torch.compile(model) if config.compile else model
+        self.forward = torch.compile(model) if _compiles(config, self.device) else model
         self.autocast = _autocast(config, self.device)
         self.batches = Batches(text.train, run.source_weights(), config, run.config.seed)
         self.random = torch.Generator().manual_seed(run.config.seed)
@@ -244,6 +245,13 @@ def _autocast(config: "NeuralConfig", device: torch.device) -> Any:
             yield
 
     return context
+
+
+def _compiles(config: "NeuralConfig", device: torch.device) -> bool:
+    """Whether to compile the network: on a processor that takes a C++ compiler."""
+    if config.compile != "auto":
+        return config.compile
+    return device.type == "cuda" or any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -45,7 +45,8 @@ class NeuralConfig(PredictorConfig):
     sampled_pieces: int = Field(default=1024, gt=0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto`` takes bfloat16 where the processor has instructions for it."""
-    compile: bool = True
+    compile: Literal["auto"] | bool = "auto"
+    """``auto`` compiles the network where the machine has what torch.compile needs."""
     validate_every: int = Field(default=250, gt=0)
     checkpoint_every: int = Field(default=250, gt=0)
 
