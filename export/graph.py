@@ -46,6 +46,7 @@ def write_int8(float_model: Path, path: Path) -> Path:
         quantize_dynamic(
             str(float_model),
             str(path),
+            op_types_to_quantize=["MatMul", "Gemm", "Gather"],
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,

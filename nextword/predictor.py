@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -104,7 +105,6 @@ class Predictor:
             raise BundleCorrupt(
                 f"{model}: onnxruntime can't load it; export the bundle again"
             ) from error
-        self._outputs = ["log_probs", *(f"{state.name}_next" for state in self._states)]
 
     def log_probs(self, context: Sequence[int]) -> Row:
         """Return natural log-probabilities [V] of the piece after ``context`` (``<s>`` first)."""
@@ -122,9 +122,8 @@ class Predictor:
         if missing:
             state = self._remember(start).state or self._go_on(start)[1]
             tokens = np.array([paths[number] for number in missing], dtype=np.int64)
-            log_probs, _ = self._run(
-                tokens, tuple(_repeat(tensor, len(missing)) for tensor in state)
-            )
+            batch_state = tuple(np.repeat(tensor, len(missing), axis=0) for tensor in state)
+            (log_probs,) = self._run(tokens, batch_state, ["log_probs"])
             for number, row in zip(missing, log_probs, strict=True):
                 memory = memories[number] = Memory(row.copy(), None)
                 self._cache.keep(wholes[number], memory)
@@ -157,14 +156,15 @@ class Predictor:
         known, state = self._cache.longest(pieces[:-1])
         if state is None:
             state = tuple(_fresh(spec) for spec in self._states)
-        log_probs, state = self._run(pieces[None, known:], state)
-        return log_probs[0], state
+        names = [f"{spec.name}_next" for spec in self._states]
+        log_probs, *state_next = self._run(pieces[None, known:], state, ["log_probs", *names])
+        return log_probs[0], tuple(state_next)
 
-    def _run(self, tokens: NDArray[np.int64], state: State) -> tuple[NDArray[np.float32], State]:
-        """Run the graph: tokens [B, T] and state to log_probs [B, V] and state."""
+    def _run(self, tokens: NDArray[np.int64], state: State, outputs: list[str]) -> list[Any]:
+        """Run the graph on tokens [B, T] and a state for B; only ``outputs`` are copied out."""
         inputs = {spec.name: tensor for spec, tensor in zip(self._states, state, strict=True)}
-        log_probs, *state_next = self._session.run(self._outputs, {"tokens": tokens, **inputs})
-        return log_probs, tuple(state_next)
+        results: list[Any] = self._session.run(outputs, {"tokens": tokens, **inputs})
+        return results
 
 
 def _fresh(spec: StateTensor) -> NDArray[np.generic]:
@@ -172,11 +172,6 @@ def _fresh(spec: StateTensor) -> NDArray[np.generic]:
     sizes = {"batch": 1, "past": 0}
     shape = [sizes[size] if isinstance(size, str) else size for size in spec.shape]
     return np.full(shape, spec.fill, dtype=spec.dtype)
-
-
-def _repeat(tensor: NDArray[np.generic], times: int) -> NDArray[np.generic]:
-    """Return a state tensor of a batch of one for a batch of ``times``."""
-    return np.repeat(tensor, times, axis=0)
 
 
 def _session_options(threads: int) -> onnxruntime.SessionOptions:

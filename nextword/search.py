@@ -10,6 +10,7 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -24,6 +25,8 @@ MAX_FORMS = 3
 
 BATCH = 8
 """So many beginnings are looked behind at once: one run of eight costs less than three of one."""
+
+CACHED_PREFIXES = 1024
 
 PiecePath = tuple[int, ...]
 Rows = NDArray[np.int64]
@@ -60,16 +63,18 @@ class WordIndex:
         places = np.arange(self.pieces.shape[1]) < self.length[:, None]
         self.pieces[places] = list(chain.from_iterable(pieces for _, _, pieces in entries))
         self.first = np.ascontiguousarray(self.pieces[:, 0])
-        self.whole = np.flatnonzero(self.length == 1)
-        self.parted = np.flatnonzero(self.length > 1)
-        self.beginnings = _Groups(self.first[self.parted], self.parted)
+        self._whole = np.flatnonzero(self.length == 1)
+        self._parted = np.flatnonzero(self.length > 1)
+        # Short prefixes come again and again, and hold the most words.
+        self.starting_with = lru_cache(maxsize=CACHED_PREFIXES)(self._starting_with)
 
-    def rows(self, prefix: str) -> tuple[Rows, Rows]:
-        """Return the words that begin with ``prefix``, case aside: of one piece, of more."""
+    def _starting_with(self, prefix: str) -> tuple[Rows, "Groups"]:
+        """Return the words that start with ``prefix``, case aside: of one piece, of more."""
         folded = fold(prefix)
         start = bisect_left(self.folded, folded)
         end = bisect_left(self.folded, folded + chr(0x10FFFF), lo=start)
-        return _between(self.whole, start, end), _between(self.parted, start, end)
+        parted = _between(self._parted, start, end)
+        return _between(self._whole, start, end), Groups(self.first[parted], parted)
 
 
 def _between(rows: Rows, start: int, end: int) -> Rows:
@@ -78,7 +83,7 @@ def _between(rows: Rows, start: int, end: int) -> Rows:
     return rows[low:high]
 
 
-class _Groups:
+class Groups:
     """Words grouped by the piece that comes next: the distinct ``pieces``, and the rows of each."""
 
     def __init__(self, pieces: NDArray[np.int32], rows: Rows) -> None:
@@ -135,10 +140,9 @@ def best_words(
     first = log_probs.astype(np.float64)
     best = _Best(index, count)
     frontier = _Frontier(index)
-    whole, parted = index.rows(prefix) if prefix else (index.whole, index.parted)
+    whole, beginnings = index.starting_with(prefix)
     scores = first[index.first[whole]]
     best.offer(whole, scores)
-    beginnings = _Groups(index.first[parted], parted) if prefix else index.beginnings
     mass = np.exp(scores).sum() + frontier.push((), beginnings, first, best.bar)
     while batch := frontier.pop(best.bar):
         for (bound, path, rows), row in zip(
@@ -149,7 +153,7 @@ def best_words(
             scores = following[index.pieces[rows[ends], len(path)]]
             best.offer(rows[ends], scores)
             longer = rows[~ends]
-            beginnings = _Groups(index.pieces[longer, len(path)], longer)
+            beginnings = Groups(index.pieces[longer, len(path)], longer)
             mass += np.exp(scores).sum() - np.exp(bound)
             mass += frontier.push(path, beginnings, following, best.bar)
     return best.sorted(), float(np.log(mass)) if prefix and mass > 0 else 0.0
@@ -180,7 +184,7 @@ class _Frontier:
         return batch
 
     def push(
-        self, path: PiecePath, beginnings: _Groups, log_probs: NDArray[np.float64], bar: float
+        self, path: PiecePath, beginnings: Groups, log_probs: NDArray[np.float64], bar: float
     ) -> float:
         """Put ``path`` with each of ``beginnings`` on the frontier; return the mass of them all.
 

@@ -14,8 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextword.bundle import Dimension, StateTensor
+from nextword.bundle import StateTensor
 from training.predictors.neural import NeuralConfig, NeuralModel, NeuralPredictor
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosine and sine [T, D / 2] of the angles by which T positions turn a head's vectors."""
+
+Memory = tuple[Tensor, Tensor]
+"""A layer's keys and values, each [B, H, pieces, D]."""
 
 
 class TransformerConfig(NeuralConfig):
@@ -38,48 +44,42 @@ class Attention(nn.Module):
         self.project = nn.Linear(config.width, 3 * config.width, bias=False)
         self.output = nn.Linear(config.width, config.width, bias=False)
         nn.init.zeros_(self.output.weight)
-        self.rotary_base = config.rotary_base
 
-    def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Map x [B, T, W] and past keys and values [B, H, P, D] to y [B, T, W] and both at S."""
+    def forward(self, x: Tensor, turn: Rotation, past: Memory | None) -> tuple[Tensor, Memory]:
+        """Map x [B, T, W] and P past keys and values to y [B, T, W] and all S of them."""
         batch, time, width = x.shape
-        q, k, v = self.project(x).view(batch, time, 3, self.heads, self.size).permute(2, 0, 3, 1, 4)
-        start = 0 if past is None else past[0].shape[2]
-        cos, sin = self._rotation(start, time)
-        q = rotate(functional.rms_norm(q, (self.size,)), cos, sin)
-        k = rotate(functional.rms_norm(k, (self.size,)), cos, sin)
+        heads = self.project(x).view(batch, time, 3 * self.heads, self.size).transpose(1, 2)
+        qk, v = heads.split([2 * self.heads, self.heads], dim=1)
+        q, k = rotate(functional.rms_norm(qk, (self.size,)), turn).chunk(2, dim=1)
         if past is None:
             y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
             k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
-            y = attend(q, k, v, start)
-        return self.output(y.transpose(1, 2).reshape(batch, time, width)), k, v
-
-    def _rotation(self, start: int, time: int) -> tuple[Tensor, Tensor]:
-        """Return cos and sin [T, D / 2] of the angles at positions start .. start + T - 1."""
-        device = self.project.weight.device
-        frequencies = self.rotary_base ** (
-            -torch.arange(0, self.size, 2, device=device) / self.size
-        )
-        positions = torch.arange(start, start + time, device=device)
-        angles = positions[:, None] * frequencies[None, :]
-        return angles.cos(), angles.sin()
+            visible = causal_mask(time, k.shape[2], x.device)
+            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=visible)
+        return self.output(y.transpose(1, 2).reshape(batch, time, width)), (k, v)
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (i, i + D/2) of x [B, H, T, D] by its position's angle."""
+def rotation(config: TransformerConfig, start: int, time: int, device: torch.device) -> Rotation:
+    """Return the rotation of positions start .. start + T - 1."""
+    size = config.width // config.heads
+    frequencies = config.rotary_base ** (-torch.arange(0, size, 2, device=device) / size)
+    positions = torch.arange(start, start + time, device=device)
+    angles = positions[:, None] * frequencies[None, :]
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, turn: Rotation) -> Tensor:
+    """Turn each pair (i, i + D/2) of x [B, heads, T, D] by its position's angle."""
+    cos, sin = turn
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """Attend from T new pieces to S = start + T, each to those up to itself: [B, H, T, D]."""
-    scores: Tensor = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
-    new = torch.arange(q.shape[2], device=q.device)[:, None] + start
-    hidden = torch.arange(k.shape[2], device=q.device)[None, :] > new
-    return scores.masked_fill(hidden, -1e9).softmax(dim=-1) @ v
+def causal_mask(time: int, seen: int, device: torch.device) -> Tensor:
+    """Return which of S pieces each of the T newest may look at, itself included: [T, S]."""
+    newest = torch.arange(seen - time, seen, device=device)
+    return torch.arange(seen, device=device)[None, :] <= newest[:, None]
 
 
 class FeedForward(nn.Module):
@@ -107,17 +107,15 @@ class Block(nn.Module):
         self.feedforward_norm = nn.RMSNorm(config.width)
         self.feedforward = FeedForward(config)
 
-    def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Map x [B, T, W] to [B, T, W]; past and returned keys and values as in Attention."""
-        gathered, k, v = self.attention(self.attention_norm(x), past)
+    def forward(self, x: Tensor, turn: Rotation, past: Memory | None) -> tuple[Tensor, Memory]:
+        """Map x [B, T, W] to [B, T, W]; memories as in Attention."""
+        gathered, memory = self.attention(self.attention_norm(x), turn, past)
         x = x + gathered
-        return x + self.feedforward(self.feedforward_norm(x)), k, v
+        return x + self.feedforward(self.feedforward_norm(x)), memory
 
 
 class TransformerModel(NeuralModel):
-    """Pieces in, log-probabilities of the next piece out."""
+    """Pieces in, hidden vectors out; the output layer is that of every NeuralModel."""
 
     def __init__(self, config: TransformerConfig, vocabulary_size: int) -> None:
         super().__init__(vocabulary_size, config.width)
@@ -127,37 +125,36 @@ class TransformerModel(NeuralModel):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens [B, T] to hidden vectors [B, T, W], ready for the output layer."""
-        x = functional.rms_norm(self.embedding(tokens), (self.embedding.embedding_dim,))
+        x = self._embed(tokens)
+        turn = rotation(self.shape, 0, tokens.shape[1], tokens.device)
         for block in self.blocks:
-            x, _, _ = block(x, None)
+            x, _ = block(x, turn, None)
         hidden: Tensor = self.norm(x)
         return hidden
 
     def step(self, tokens: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """Map tokens [B, T], past keys and values [B, L, H, P, D] to hidden [B, W], both at S."""
-        keys, values = state
-        x = functional.rms_norm(self.embedding(tokens), (self.embedding.embedding_dim,))
-        new_keys, new_values = [], []
+        """Map tokens [B, T] and each layer's memory at P to hidden [B, W] and memories at S."""
+        x = self._embed(tokens)
+        turn = rotation(self.shape, state[0].shape[2], tokens.shape[1], tokens.device)
+        state_next: list[Tensor] = []
         for layer, block in enumerate(self.blocks):
-            x, k, v = block(x, (keys[:, layer], values[:, layer]))
-            new_keys.append(k)
-            new_values.append(v)
-        return self.norm(x[:, -1]), torch.stack(new_keys, dim=1), torch.stack(new_values, dim=1)
+            x, memory = block(x, turn, (state[2 * layer], state[2 * layer + 1]))
+            state_next += memory
+        return self.norm(x[:, -1]), *state_next
 
     def states(self) -> tuple[StateTensor, ...]:
-        """Return what ``step`` remembers: every layer's keys and values."""
-        config = self.shape
-        shape: tuple[Dimension, ...] = (
-            "batch",
-            config.layers,
-            config.heads,
-            "past",
-            config.width // config.heads,
+        """Return what ``step`` remembers: keys and values of every layer."""
+        heads, size = self.shape.heads, self.shape.width // self.shape.heads
+        return tuple(
+            StateTensor(
+                name=f"{name}_{layer}", dtype="float32", shape=("batch", heads, "past", size)
+            )
+            for layer in range(self.shape.layers)
+            for name in ("keys", "values")
         )
-        return (
-            StateTensor(name="keys", dtype="float32", shape=shape),
-            StateTensor(name="values", dtype="float32", shape=shape),
-        )
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        return functional.rms_norm(self.embedding(tokens), (self.shape.width,))
 
 
 class Transformer(NeuralPredictor):
