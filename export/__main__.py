@@ -7,7 +7,7 @@ import typer
 
 from export.bundle import make_bundle
 from nextword import command
-from training.progress import console
+from training.progress import say
 from training.run import Run
 
 
@@ -24,8 +24,8 @@ def export(
     """Make a bundle of a trained predictor, whole or not at all."""
     made = make_bundle(Run.open(run), bundle, bundle.name, max_int8_loss)
     for name, figure in made.manifest.figures.items():
-        console.print(f"{name}: {figure:.6g}", highlight=False)
-    console.print(f"{bundle} is ready; serve it by naming it in nextword.toml", highlight=False)
+        say(f"{name}: {figure:.6g}")
+    say(f"{bundle} is ready; serve it by naming it in nextword.toml")
 
 
 def main() -> None:

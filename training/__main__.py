@@ -9,7 +9,7 @@ from nextword import command
 from nextword.errors import ConfigError
 from training.config import check, read_config
 from training.predictors import KINDS
-from training.progress import console
+from training.progress import say
 from training.run import Run
 from training.text import prepare
 
@@ -30,9 +30,7 @@ def train(
     run = Run.start(runs / settings.name, settings)
     run.adopt(text)
     kind.train(predictor_config, text, run)
-    console.print(
-        f"{run.path} is ready; make a bundle of it with: python -m export {run.path} models/NAME"
-    )
+    say(f"{run.path} is ready; make a bundle of it with: python -m export {run.path} models/NAME")
 
 
 def main() -> None:

@@ -19,6 +19,11 @@ from rich.progress import (
 console = Console(stderr=True)
 
 
+def say(line: str) -> None:
+    """Print a line as it is, above a running progress bar where there is one."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep tools from warning of their own insides, where what they make is checked afterwards."""

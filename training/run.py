@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from nextword.bundle import LEXICON, TOKENIZER
 from nextword.errors import RunError
 from training.config import TrainingConfig
-from training.progress import Bar, console, progress
+from training.progress import Bar, progress, say
 from training.text import WORDS, PreparedText
 
 CONFIG = "config.json"
@@ -106,7 +106,7 @@ class Run:
         with (self.path / LOG).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
         shown = "  ".join(f"{name} {_short(value)}" for name, value in figures.items())
-        console.print(f"{event}: {shown}", highlight=False)
+        say(f"{event}: {shown}")
 
     def record(self, **metrics: float) -> None:
         """Keep figures that export puts on the model card."""
