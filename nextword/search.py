@@ -7,6 +7,7 @@ exact within the lexicon.
 """
 
 import heapq
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -68,19 +69,29 @@ class WordIndex:
         # Short prefixes come again and again, and hold the most words.
         self.starting_with = lru_cache(maxsize=CACHED_PREFIXES)(self._starting_with)
 
-    def _starting_with(self, prefix: str) -> tuple[Rows, "Groups"]:
-        """Return the words that start with ``prefix``, case aside: of one piece, of more."""
+    def _starting_with(self, prefix: str) -> "Candidates":
+        """Return the words that start with ``prefix``, case aside."""
         folded = fold(prefix)
         start = bisect_left(self.folded, folded)
         end = bisect_left(self.folded, folded + chr(0x10FFFF), lo=start)
         parted = _between(self._parted, start, end)
-        return _between(self._whole, start, end), Groups(self.first[parted], parted)
+        whole = _between(self._whole, start, end)
+        return Candidates(whole, self.first[whole], Groups(self.first[parted], parted))
 
 
 def _between(rows: Rows, start: int, end: int) -> Rows:
     """Return those of sorted ``rows`` from ``start`` up to ``end``."""
     low, high = np.searchsorted(rows, (start, end))
     return rows[low:high]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Words to choose from: those of one piece with it, the others by their first."""
+
+    whole: Rows
+    pieces: NDArray[np.int32]
+    parted: "Groups"
 
 
 class Groups:
@@ -106,7 +117,7 @@ class _Best:
         self.bar = -np.inf
         """What a word must exceed to come in."""
 
-    def offer(self, rows: Rows, log_probs: NDArray[np.float64]) -> None:
+    def offer(self, rows: Rows, log_probs: NDArray[np.float32]) -> None:
         """Take in what is good enough of words at ``rows``."""
         keep = self._count * MAX_FORMS
         if len(rows) > keep:
@@ -137,26 +148,30 @@ def best_words(
     that were not looked at by their bound, so it is never too small; without a
     prefix it is that of all text, one.
     """
-    first = log_probs.astype(np.float64)
     best = _Best(index, count)
     frontier = _Frontier(index)
-    whole, beginnings = index.starting_with(prefix)
-    scores = first[index.first[whole]]
-    best.offer(whole, scores)
-    mass = np.exp(scores).sum() + frontier.push((), beginnings, first, best.bar)
+    candidates = index.starting_with(prefix)
+    scores = log_probs[candidates.pieces]
+    best.offer(candidates.whole, scores)
+    bounds = frontier.push((), candidates.parted, log_probs, best.bar)
+    mass = _mass(scores) + _mass(bounds) if prefix else 1.0
     while batch := frontier.pop(best.bar):
-        for (bound, path, rows), row in zip(
-            batch, expand([path for _, path, _ in batch]), strict=True
-        ):
-            following = bound + row.astype(np.float64)
+        paths = [path for _, path, _ in batch]
+        for (bound, path, rows), row in zip(batch, expand(paths), strict=True):
+            following = np.float32(bound) + row
             ends = index.length[rows] == len(path) + 1
             scores = following[index.pieces[rows[ends], len(path)]]
             best.offer(rows[ends], scores)
             longer = rows[~ends]
             beginnings = Groups(index.pieces[longer, len(path)], longer)
-            mass += np.exp(scores).sum() - np.exp(bound)
-            mass += frontier.push(path, beginnings, following, best.bar)
-    return best.sorted(), float(np.log(mass)) if prefix and mass > 0 else 0.0
+            bounds = frontier.push(path, beginnings, following, best.bar)
+            if prefix:
+                mass += _mass(scores) + _mass(bounds) - math.exp(bound)
+    return best.sorted(), math.log(mass) if mass > 0 else 0.0
+
+
+def _mass(log_probs: NDArray[np.float32]) -> float:
+    return float(np.exp(log_probs).sum(dtype=np.float64))
 
 
 class _Frontier:
@@ -184,17 +199,16 @@ class _Frontier:
         return batch
 
     def push(
-        self, path: PiecePath, beginnings: Groups, log_probs: NDArray[np.float64], bar: float
-    ) -> float:
-        """Put ``path`` with each of ``beginnings`` on the frontier; return the mass of them all.
+        self, path: PiecePath, beginnings: Groups, log_probs: NDArray[np.float32], bar: float
+    ) -> NDArray[np.float32]:
+        """Put ``path`` with each of ``beginnings`` on the frontier; return the bounds of them all.
 
         ``log_probs`` [V] is of the path with the piece behind it. Beginnings
-        that can't reach ``bar`` count in the mass alone.
+        that can't reach ``bar`` are left out.
         """
         bounds = log_probs[beginnings.pieces]
         for number in np.flatnonzero(bounds > bar).tolist():
             piece = int(beginnings.pieces[number])
-            heapq.heappush(
-                self._heap, (-float(bounds[number]), (*path, piece), beginnings.rows(number))
-            )
-        return float(np.exp(bounds).sum())
+            entry = (-float(bounds[number]), (*path, piece), beginnings.rows(number))
+            heapq.heappush(self._heap, entry)
+        return bounds

@@ -78,9 +78,10 @@ def test_words_with_unknown_pieces_are_left_out(scorer: Scorer) -> None:
 
 def test_prefix_ranges_hold_all_words_and_no_others(scorer: Scorer) -> None:
     for prefix in ["a", "th", "WH", "i'"]:
-        whole, parted = scorer.index.starting_with(prefix)
+        candidates = scorer.index.starting_with(prefix)
+        parted = candidates.parted
         groups = [parted.rows(number) for number in range(len(parted.pieces))]
-        rows = np.concatenate([whole, *groups]).tolist()
+        rows = np.concatenate([candidates.whole, *groups]).tolist()
         expected = [
             row
             for row, word in enumerate(scorer.index.words)
