@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import kenlm
 import numpy as np
 import pytest
-from ngram_texts import small_model, small_text
 
 from nextword.errors import InputError
 from nextword.lexicon import Lexicon
+from tests.ngram_texts import small_model, small_text
 from training import arpa
 from training.arpa import read_arpa, write_arpa
 from training.ngrams import BEGIN, NEVER, NgramModel

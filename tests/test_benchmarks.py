@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Trained, write_config
 
 from benchmarks import accuracy, keystrokes, latency, lines, markov, record, startup
 from benchmarks import training as training_loop
@@ -23,6 +22,7 @@ from benchmarks.server import running
 from benchmarks.statistics import RESAMPLES, estimate, macro_estimate, percentiles, resample_shares
 from benchmarks.text import bare, read_genres, read_lines, read_typing, split_token, typed, words
 from nextword.errors import ConfigError
+from tests.conftest import Trained, write_config
 
 LINES = ["I will see you soon", "see you then", "how are you? I am fine", "you will see"]
 

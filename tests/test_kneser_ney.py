@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ngram_texts import (
+
+from tests.ngram_texts import (
     DATA,
     REFERENCE,
     needs_reference,
@@ -15,7 +16,6 @@ from ngram_texts import (
     small_model,
     small_text,
 )
-
 from training import ngram_counts
 from training.arpa import read_arpa
 from training.kneser_ney import FALLBACK, OrderReport, estimate, estimate_discounts

@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ngram_texts import no_deadline, small_model, small_text
 from numpy.typing import NDArray
 
+from tests.ngram_texts import no_deadline, small_model, small_text
 from training import perfect_hash
 from training.arpa import read_arpa, write_arpa
 from training.config import TrainingConfig

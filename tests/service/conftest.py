@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fake_suggester import FakeSuggester
 
 from service.app import create_app
 from service.settings import Settings
+from tests.service.fake_suggester import FakeSuggester
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from fake_suggester import FakeSuggester
-
 from nextword.suggester import Suggester
 from service.cli import main
+from tests.service.fake_suggester import FakeSuggester
 
 Suggester.open = lambda path, **_: FakeSuggester(Path(path).name)
 main()

@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_suggester import FakeSuggester, manifest
 
 from nextword.bundle import Bundle
 from nextword.suggester import Suggester
 from service import cli
+from tests.service.fake_suggester import FakeSuggester, manifest
 
 
 @pytest.fixture(autouse=True)

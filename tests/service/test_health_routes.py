@@ -1,6 +1,7 @@
 import httpx
 import pytest
-from fake_suggester import FakeSuggester
+
+from tests.service.fake_suggester import FakeSuggester
 
 
 def test_it_is_live_and_ready(client: httpx.Client) -> None:

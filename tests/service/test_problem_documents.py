@@ -3,9 +3,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fake_suggester import FakeSuggester
 
 from service.body import max_bytes
+from tests.service.fake_suggester import FakeSuggester
 
 JSON = {"content-type": "application/json"}
 SECRET = "zanzibar"

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 NEXTWORD = [sys.executable, "-c", "from service.cli import main; main()"]
 UVICORN = [sys.executable, "-m", "uvicorn", "--factory", "service.app:application", "--port", "0"]
@@ -43,7 +43,8 @@ def refuse(command: list[str], **environment: str) -> str:
 
 def test_serves_until_told_to_stop_and_logs_no_text() -> None:
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "serve_fakes.py"), "serve", "--port", "0"],
+        [sys.executable, "-m", "tests.service.serve_fakes", "serve", "--port", "0"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -1,8 +1,8 @@
 import httpx
 import pytest
-from fake_suggester import FakeSuggester
 
 from nextword.errors import InputError
+from tests.service.fake_suggester import FakeSuggester
 
 
 def test_answers_the_words_best_first(client: httpx.Client, suggester: FakeSuggester) -> None:
