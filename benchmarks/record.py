@@ -90,7 +90,7 @@ def _machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "cores_allowed": len(os.sched_getaffinity(0)),
         "memory_bytes": psutil.virtual_memory().total,
-        "os": platform.platform(),
+        "os": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
         "load_average": os.getloadavg(),
     }
 
