@@ -345,10 +345,11 @@ def test_floats_are_rounded_to_five_digits() -> None:
     }
 
 
-def test_a_record_tells_its_circumstances(results: Path) -> None:
+def test_a_record_tells_its_circumstances(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks", "latency", "--label", "mine"])
     path = record.write_record("trial", None, {"n": 1}, {"x": 2.0}, {"y": [3]})
     found = load(path)
-    assert found["command_line"].startswith("python -m benchmarks ")
+    assert found["command_line"] == "python -m benchmarks latency --label mine"
     assert set(found["commit"]) == {"hash", "dirty"}
     assert set(found["machine"]) >= {"cpu", "cores", "memory_bytes", "os"}
     assert set(found["versions"]) >= {"python", "nextword", "onnxruntime", "numpy"}
