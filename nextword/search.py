@@ -28,6 +28,7 @@ BATCH = 8
 """So many beginnings are looked behind at once: one run of eight costs less than three of one."""
 
 CACHED_PREFIXES = 1024
+LONGEST_CACHED = 3
 
 PiecePath = tuple[int, ...]
 Rows = NDArray[np.int64]
@@ -66,11 +67,17 @@ class WordIndex:
         self.first = np.ascontiguousarray(self.pieces[:, 0])
         self._whole = np.flatnonzero(self.length == 1)
         self._parted = np.flatnonzero(self.length > 1)
-        # Short prefixes come again and again, and hold the most words.
-        self.starting_with = lru_cache(maxsize=CACHED_PREFIXES)(self._starting_with)
+        self._starting_with_cached = lru_cache(maxsize=CACHED_PREFIXES)(self._starting_with)
+
+    def starting_with(self, prefix: str) -> "Candidates":
+        """Return the words that start with ``prefix``, case aside."""
+        # Short prefixes come again and again, and hold the most words. Longer ones are
+        # cheap to look up, may be of any length, and are more than need be remembered.
+        if len(prefix) <= LONGEST_CACHED:
+            return self._starting_with_cached(prefix)
+        return self._starting_with(prefix)
 
     def _starting_with(self, prefix: str) -> "Candidates":
-        """Return the words that start with ``prefix``, case aside."""
         folded = fold(prefix)
         start = bisect_left(self.folded, folded)
         end = bisect_left(self.folded, folded + chr(0x10FFFF), lo=start)
